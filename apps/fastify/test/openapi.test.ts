@@ -44,5 +44,5 @@ it('the document is valid, and names what each route requires', async () => {
   });
   expect(document.paths['/admin'].get.description).toContain('- `roles` has all of ["admin","dev"]');
   const { responses } = document.paths['/friends'].get;
-  expect(Object.keys(responses)).toEqual(expect.arrayContaining(['200', '401', '403', '503']));
+  expect(Object.keys(responses)).toEqual(expect.arrayContaining(['200', '400', '401', '403', '503']));
 });

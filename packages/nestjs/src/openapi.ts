@@ -31,8 +31,9 @@ type Operation = { readonly security?: readonly object[] };
 
 /**
  * Makes an OpenAPI document with `make`, and writes into it what each handler requires, from the
- * same decorators that decide: `security`, the responses 401, 403 and 503, and a description. See
- * `addToOpenApi` of `@latchkey/core`. It replaces `@ApiBearerAuth` and `@ApiSecurity` of a handler.
+ * same decorators that decide: `security`, the responses 400, 401, 403 and 503, and a description.
+ * See `addToOpenApi` of `@latchkey/core`. It replaces `@ApiBearerAuth` and `@ApiSecurity` of a
+ * handler.
  * @param app the application, before or after it listens
  * @param make calls `SwaggerModule.createDocument`. It may not wait for anything
  * @param options `body` if the application has a filter that writes another body

@@ -119,7 +119,7 @@ it('an operation that was written by hand has to say its own security', async ()
     info: { title: 'x', version: '1' },
     paths: { '/by-hand': { get: { responses: {}, ...more } } },
   });
-  expect(() => secureDocument(app, make({}))).toThrow('GET /by-hand: is no route of the report');
+  expect(() => secureDocument(app, make({}))).toThrow('GET /by-hand: is not in the route report');
   expect(secureDocument(app, make({ security: [] })).paths['/by-hand'].get).toEqual({
     responses: {},
     security: [],

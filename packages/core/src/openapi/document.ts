@@ -27,8 +27,9 @@ const BODY = {
 
 /**
  * Writes into an OpenAPI document what each of its operations requires, from the same compiled
- * access that decides: `security`, the responses 401, 403 and 503, and a description. Responses
- * that an operation has already stay. An operation without a decided route keeps its `security`.
+ * access that decides: `security`, the responses 400, 401, 403 and 503, and a description.
+ * Responses that an operation has already stay. An operation without a decided route keeps its
+ * `security`.
  * @param routes what `routes(app)` of an adapter, or `reportAccess`, returns
  * @returns a new document; the given one does not change
  * @throws ConfigError for a document that is not OpenAPI 3, and for an operation without a decided
@@ -66,7 +67,7 @@ export function addToOpenApi<D extends object>(
     if (!isDecided) {
       if (one.security !== undefined || given.security !== undefined) return one;
       const name = `${method.toUpperCase()} ${path}`;
-      const why = report === undefined ? 'is no route of the report' : 'is undecided';
+      const why = report === undefined ? 'is not in the route report' : 'is undecided';
       throw new ConfigError(name, `${why}; give its operation \`security\`, or leave it out of the document`);
     }
     if (report.requirement === 'public') return { ...one, security: [] };

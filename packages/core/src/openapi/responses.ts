@@ -25,9 +25,16 @@ export function responsesFor(
   );
   const [first] = judges;
   const responses: { [status: string]: object } = {};
+  // The mode `permissive` ignores credentials that cannot be read, as it ignores bad tokens.
+  if (guards.some(({ mode }) => mode !== 'permissive'))
+    responses[400] = {
+      description: 'The credentials are malformed, or there are several of them.',
+      headers: { 'WWW-Authenticate': CHALLENGE },
+      content,
+    };
   if (isRefused)
     responses[401] = {
-      description: 'There is no token, or it is not accepted.',
+      description: 'The token is missing, or was refused.',
       headers: { 'WWW-Authenticate': { ...CHALLENGE, ...(first && { example: challengeOf(first) }) } },
       content,
     };

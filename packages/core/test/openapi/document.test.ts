@@ -76,7 +76,11 @@ describe('addToOpenApi()', () => {
             ...ok,
             description: 'Lists orders.',
             security: [{ other: [] }],
-            responses: { ...ok.responses, 401: { description: 'Mine.' } },
+            responses: {
+              ...ok.responses,
+              400: { description: 'A bad body.' },
+              401: { description: 'Mine.' },
+            },
           },
         },
       },
@@ -100,6 +104,7 @@ describe('addToOpenApi()', () => {
     expect(get?.security).toEqual([{ bearer_2: ['r'] }]);
     expect(get?.responses).toMatchObject({
       200: { description: 'Done.' },
+      400: { description: 'A bad body.' },
       401: { description: 'Mine.' },
       403: { content: { 'application/json': { schema: { $ref: '#/components/schemas/Refusal_2' } } } },
     });
@@ -124,7 +129,7 @@ describe('addToOpenApi()', () => {
   it('an operation that no route decides on has to say its own security', () => {
     const document = (get: object) => ({ openapi: '3.0.0', info, paths: { '/a': { get } } });
     const undecided = reportRoute({ method: 'GET', path: '/a' }, []);
-    expect(() => addToOpenApi(document(ok), [])).toThrow('GET /a: is no route of the report');
+    expect(() => addToOpenApi(document(ok), [])).toThrow('GET /a: is not in the route report');
     expect(() => addToOpenApi(document(ok), [undecided])).toThrow('GET /a: is undecided');
     const said = { ...ok, security: [] };
     expect(addToOpenApi(document(said), [undecided]).paths['/a'].get).toEqual(said);

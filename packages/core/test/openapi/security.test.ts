@@ -204,25 +204,46 @@ describe('refusals of OpenAPI', () => {
     Object.keys((await described(by, access)).responses ?? {});
 
   it('401 is on every route that may refuse a token', async () => {
-    expect(await statuses(made(), {})).toEqual(['401', 'default']);
-    expect(await statuses(made(), { mode: 'optional' })).toEqual(['401', 'default']);
+    expect(await statuses(made(), {})).toEqual(['400', '401', 'default']);
+    expect(await statuses(made(), { mode: 'optional' })).toEqual(['400', '401', 'default']);
     expect(await statuses(made(), { mode: 'permissive' })).toEqual(['default']);
     expect(await statuses(made(), { mode: 'permissive', claims: {} })).toEqual(['401', 'default']);
   });
 
+  it.each(['strict', 'optional', 'permissive'] as const)(
+    '400 is on a route that answers it, in the mode %s',
+    async (mode) => {
+      const by = made({ tokenFrom: [{ header: 'Authorization', scheme: 'Bearer' }, { query: 't' }] });
+      const { responses } = await described(by, { mode });
+      const malformed = { headers: { authorization: 'Bearer a b' }, url: '/x' };
+      const ambiguous = { headers: { authorization: 'Bearer a.b.c' }, url: '/x?t=a.b.c' };
+      for (const one of [malformed, ambiguous]) {
+        const decision = await by.decide({ method: 'GET', ...one }, { mode });
+        const refusal = decision.ok ? undefined : decision.error;
+        expect(refusal?.status).toBe(mode === 'permissive' ? undefined : 400);
+        const described400 = (responses as { readonly [status: string]: object } | undefined)?.['400'];
+        expect(described400 === undefined).toBe(refusal === undefined);
+        if (refusal !== undefined) {
+          expect(refusal.headers).toHaveProperty('WWW-Authenticate');
+          expect(described400).toHaveProperty('headers.WWW-Authenticate');
+        }
+      }
+    },
+  );
+
   it('403 is where rules, actors, cookies or the transport can be refused', async () => {
-    const withRules = ['401', '403', 'default'];
+    const withRules = ['400', '401', '403', 'default'];
     expect(await statuses(made(), { claims: { roles: ['admin'] } })).toEqual(withRules);
     expect(await statuses(made(), { actors: false })).toEqual(withRules);
     expect(await statuses(made({ tokenFrom: [{ cookie: 't' }] }), {})).toEqual(withRules);
     expect(await statuses(made({ requireSecureTransport: true }), {})).toEqual(withRules);
-    expect(await statuses(made(), { acr: ['urn:mfa'] })).toEqual(['401', 'default']);
+    expect(await statuses(made(), { acr: ['urn:mfa'] })).toEqual(['400', '401', 'default']);
   });
 
   it('503 is where something has to be fetched or asked', async () => {
-    expect(await statuses(made({ keySets: [DISCOVERY] }), {})).toEqual(['401', '503', 'default']);
-    expect(await statuses(made({ dpop: DPOP }), {})).toEqual(['401', '503', 'default']);
-    expect(await statuses(made({ revocation: {} }), {})).toEqual(['401', '503', 'default']);
+    expect(await statuses(made({ keySets: [DISCOVERY] }), {})).toEqual(['400', '401', '503', 'default']);
+    expect(await statuses(made({ dpop: DPOP }), {})).toEqual(['400', '401', '503', 'default']);
+    expect(await statuses(made({ revocation: {} }), {})).toEqual(['400', '401', '503', 'default']);
   });
 
   it('the example of a challenge is the one that a client without a token gets', async () => {
