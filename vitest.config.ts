@@ -16,6 +16,7 @@ const nest11Tests = [
   'guard',
   'inheritance',
   'module',
+  'routes',
   'rpc-exception',
   'signing',
 ].map((name) => `packages/nestjs/test/${name}.test.ts`);

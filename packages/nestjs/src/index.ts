@@ -10,4 +10,5 @@ export type { LatchkeyAsyncOptions, LatchkeyOptions } from './module.ts';
 export { LatchkeyModule } from './module.ts';
 export { type DocumentedApplication, secureDocument } from './openapi.ts';
 export { publishResource } from './resource.ts';
+export { routes } from './routes.ts';
 export { publishKeys, SignResponse } from './signing.ts';

@@ -9,6 +9,7 @@ import { throwError } from 'rxjs';
 import { httpExceptionOf } from './context.ts';
 import { IMPORT, LATCHKEY_AUTHENTICATOR, LatchkeyGuard } from './guard.ts';
 import { messageOf } from './messages.ts';
+import { noteRoutes } from './routes.ts';
 import { checkHandlers } from './start.ts';
 
 /** Options; or an authenticator, or several combined, which you made: you then close it. */
@@ -71,23 +72,31 @@ nest.Optional()(LatchkeyModule, undefined, 0);
 /** What Nest calls when an application starts and stops. */
 const lifecycle: nest.FactoryProvider = {
   provide: Symbol('LATCHKEY_LIFECYCLE'),
-  inject: [LATCHKEY_AUTHENTICATOR, OPTIONS, nestCore.DiscoveryService],
+  inject: [LATCHKEY_AUTHENTICATOR, OPTIONS, nestCore.DiscoveryService, nestCore.HttpAdapterHost],
   useFactory: (
     authenticator: Authenticator | CombinedAuthenticator,
     options: LatchkeyOptions,
     discovery: nestCore.DiscoveryService,
-  ) => ({
-    async onModuleInit() {
-      if (discovery.getProviders().filter(({ token }) => token === lifecycle.provide).length > 1)
-        throw new ConfigError('LatchkeyModule', 'imported with several options objects: make it one of them');
-      await checkHandlers(discovery, authenticator);
-    },
-    // If the keys cannot be loaded within seconds, there is a warning, and the application starts.
-    onApplicationBootstrap: () => adapter.loadKeys(authenticator),
-    // Closes the authenticator, if it was made here.
-    onApplicationShutdown: () =>
-      options !== authenticator && 'close' in authenticator && authenticator.close(),
-  }),
+    { httpAdapter }: nestCore.HttpAdapterHost,
+  ) => {
+    // Nest and the application add their routes later.
+    noteRoutes(httpAdapter, discovery);
+    return {
+      async onModuleInit() {
+        if (discovery.getProviders().filter(({ token }) => token === lifecycle.provide).length > 1)
+          throw new ConfigError(
+            'LatchkeyModule',
+            'imported with several options objects: make it one of them',
+          );
+        await checkHandlers(discovery, authenticator);
+      },
+      // Without keys after a few seconds, there is a warning, and the application starts.
+      onApplicationBootstrap: () => adapter.loadKeys(authenticator),
+      // Closes the authenticator, if it was made here.
+      onApplicationShutdown: () =>
+        options !== authenticator && 'close' in authenticator && authenticator.close(),
+    };
+  },
 };
 
 /**

@@ -24,6 +24,7 @@ it('exports what core exports at its root, and these values', () => {
     'publishResource',
     'receiveEvents',
     'recentDecisions',
+    'routes',
     'secureDocument',
   ]);
 });
