@@ -1,23 +1,22 @@
-// How many cases a property is tried on, from which seed, and what is done with one that fails. Two
-// environment variables decide, and `pnpm properties` sets them: LATCHKEY_RUNS and LATCHKEY_SEED.
+// How many cases a property is tried on, from which seed, and what is done with one that fails.
 import { readFileSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
+import { ASKED_RUNS, ASKED_SEED } from '../support/runs.ts';
 
 /** The runs of the longest property in a usual test run. All others have fewer. */
 const USUAL_RUNS = 1_500;
 
 const KEPT = new URL('examples.json', import.meta.url);
 
-const asked = wholeNumber('LATCHKEY_RUNS');
 // A usual run is the same each time, so that what it says is about the change that was made.
-const seed = wholeNumber('LATCHKEY_SEED') ?? (asked === undefined ? 1 : undefined);
+const seed = ASKED_SEED ?? (ASKED_RUNS === undefined ? 1 : undefined);
 
 /** True for a long run, which prints what it has tried. */
-export const IS_LONG = asked !== undefined;
+export const IS_LONG = ASKED_RUNS !== undefined;
 
 /** The cases of a property that has this many in a usual run. */
 export function runsOf(usual: number): number {
-  return Math.ceil((usual * (asked ?? USUAL_RUNS)) / USUAL_RUNS);
+  return Math.ceil((usual * (ASKED_RUNS ?? USUAL_RUNS)) / USUAL_RUNS);
 }
 
 /**
@@ -70,11 +69,4 @@ function keep(name: string, found: unknown): void {
   const all = JSON.parse(readFileSync(KEPT, 'utf8')) as Kept;
   const kept = { ...all, [name]: [...(all[name] ?? []), found] };
   writeFileSync(KEPT, `${JSON.stringify(kept, null, 2)}\n`);
-}
-
-function wholeNumber(name: string): number | undefined {
-  const { [name]: text } = process.env;
-  if (text === undefined || text === '') return undefined;
-  if (/^-?\d+$/.test(text)) return Number(text);
-  throw new TypeError(`${name}: expected a whole number, got something else`);
 }
