@@ -88,7 +88,8 @@ export function noteRoutes(http: object | undefined, discovery: DiscoveryService
  * @throws ConfigError with `failOnUndecided`, and for an application that is not initialized
  * @example
  * ```ts
- * const failOnUndecided = (app: DocumentedApplication) => routes(app, { failOnUndecided: true });
+ * await app.init();
+ * console.table(routes(app, { failOnUndecided: true }));
  * ```
  */
 export function routes(
