@@ -2,10 +2,10 @@
 import type { Effect } from '@latchkey/core/tools';
 
 /** The sign before a change. */
-export const MARKS = { opens: '+', closes: '-', changes: '~' } as const satisfies Record<Effect, string>;
+export const MARKS: Readonly<Record<Effect, string>> = { opens: '+', closes: '-', changes: '~' };
 /** The colour of a change. */
-export const COLOURS = {
+export const COLOURS: Readonly<Record<Effect, 'red' | 'green' | 'yellow'>> = {
   opens: 'red',
   closes: 'green',
   changes: 'yellow',
-} as const satisfies Record<Effect, string>;
+};

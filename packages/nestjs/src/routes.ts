@@ -43,9 +43,10 @@ const added = new WeakMap<object, Added[]>();
 /**
  * Notes each route that is added from here on, and which method its handler is of. Called before
  * Nest adds its routes.
+ * @param http a microservice has none
  */
-export function noteRoutes(http: object | undefined, discovery: DiscoveryService): void {
-  if (http === undefined || added.has(http)) return;
+export function noteRoutes(http: object | null | undefined, discovery: DiscoveryService): void {
+  if (typeof http !== 'object' || http === null || added.has(http)) return;
   for (const { prototype } of classesOf(discovery))
     for (const name of new MetadataScanner().getAllMethodNames(prototype)) {
       const method: object = Reflect.get(prototype, name);
