@@ -316,7 +316,7 @@ describe('T-093: the expiry of a token', () => {
     const raw = (client as unknown as { _socket: { pause(): void; resume(): void } })._socket;
     // The client does not read the close frame, and continues to send.
     raw.pause();
-    await new Promise((resolve) => setTimeout(resolve, exp * 1000 + 50 - Date.now()));
+    await new Promise((resolve) => setTimeout(resolve, exp * 1000 + 250 - Date.now()));
     const answered = new Promise<void>((resolve) => {
       client.on('message', () => resolve());
       client.on('close', () => resolve());

@@ -112,6 +112,13 @@ export const carriageCases: readonly ConformanceCase[] = [
     headers: [['Cookie', 'token={good}; token={expired}']],
     expect: ambiguous,
   }),
+  // A browser applies the rules of `__Host-` to neither name.
+  ...['\u00a0token', 'token\u00a0'].map((name) =>
+    inCarriers(`T-080: a cookie of another name, ${JSON.stringify(name)}`, {
+      headers: [['Cookie', `${name}={good}`]],
+      expect: missing,
+    }),
+  ),
   inCarriers('T-080: two Cookie headers', {
     headers: [
       ['Cookie', 'token={good}'],

@@ -16,8 +16,8 @@ export function cookieReader(name: string): CarrierReader {
     // RFC 6265 §5.4: Node joins several Cookie headers with "; ".
     for (const pair of headerOf(headers, 'cookie')?.split(';') ?? []) {
       const equals = pair.indexOf('=');
-      if (equals === -1 || pair.slice(0, equals).trim() !== name) continue;
-      const value = unquote(pair.slice(equals + 1).trim());
+      if (equals === -1 || withoutBlanks(pair.slice(0, equals)) !== name) continue;
+      const value = unquote(withoutBlanks(pair.slice(equals + 1)));
       if (found !== undefined && found !== value) {
         throw new AuthError('credentials_ambiguous', { detail: `several cookies ${name}` });
       }
@@ -25,6 +25,23 @@ export function cookieReader(name: string): CarrierReader {
     }
     return found === '' ? undefined : found;
   };
+}
+
+/**
+ * Takes away spaces and tabs at both ends, and nothing else. RFC 6265 §5.2 knows no other white space:
+ * a name after a no-break space, which `trim` would take away, is that of another cookie, and no
+ * browser applies the rules of `__Host-` to it.
+ */
+function withoutBlanks(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text[start])) start++;
+  while (end > start && isBlank(text[end - 1])) end--;
+  return text.slice(start, end);
+}
+
+function isBlank(character: string | undefined): boolean {
+  return character === ' ' || character === '\t';
 }
 
 const upgrades = sharedState('upgrades', () => new WeakSet<object>());

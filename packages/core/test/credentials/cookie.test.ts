@@ -51,6 +51,14 @@ describe('AM-5, T-080: the cookie', () => {
     ['tx; a=b', undefined],
     ['t="', '"'],
     [`__proto__=${TOKEN}`, undefined],
+    [`\tt\t=\t${TOKEN}\t`, TOKEN],
+    // Of white space, a browser takes away spaces and tabs only, so these are other cookies.
+    ...['\u00a0', '\u0085', '\u000b', '\u000c', '\ufeff', '\u2028'].flatMap((blank) => [
+      [`${blank}t=${TOKEN}`, undefined] as [string, undefined],
+      [`t${blank}=${TOKEN}`, undefined] as [string, undefined],
+      [`t=${TOKEN}; ${blank}t=planted`, TOKEN] as [string, string],
+      [`t=${blank}${TOKEN}`, `${blank}${TOKEN}`] as [string, string],
+    ]),
   ])('AM-5, T-080: %j: %j', (cookie, expected) => {
     expect(answer(cookie === undefined ? {} : { cookie })).toBe(expected);
   });
