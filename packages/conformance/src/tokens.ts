@@ -235,6 +235,7 @@ export const tokens = {
   'nbf as text': claims({ nbf: String(now()) }),
   'exp beyond a double': payloadText((json) => json.replace(/"exp":\d+/, '"exp":1e400')),
   'sub as number': claims({ sub: 5 }),
+  'sid in a list': claims({ sid: ['s1'] }),
   'sub with a newline': claims({ sub: 'alice\nroot' }),
   'other audience': claims({ aud: 'https://other.example' }),
   'audience in other case': claims({ aud: 'https://API.example.com' }),

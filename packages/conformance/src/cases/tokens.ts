@@ -95,6 +95,7 @@ export const tokenCases: readonly ConformanceCase[] = [
     'nbf as text': 'T-059',
     'sub as number': 'T-062',
     'sub with a newline': 'T-062',
+    'sid in a list': 'T-062',
     'bound to a key': 'T-072',
     'logout token, no typ': 'T-046',
     'logout token, typ at+jwt': 'T-046',

@@ -133,7 +133,7 @@ export function registeredChecks(policy: RegisteredClaimsPolicy): readonly Regis
           : 'no object: a token of events grants nothing',
       shown: 'if present',
     },
-    ...(['sub', 'jti', 'client_id', 'azp'] as const).map(
+    ...(['sub', 'jti', 'client_id', 'azp', 'sid'] as const).map(
       (claim): RegisteredCheck => ({
         claim,
         judge: (claims) => {

@@ -317,7 +317,7 @@ describe('a security event token', () => {
 });
 
 describe('who it is', () => {
-  const names = ['sub', 'jti', 'client_id', 'azp'] as const;
+  const names = ['sub', 'jti', 'client_id', 'azp', 'sid'] as const;
 
   it.each(
     names.flatMap((name) =>
@@ -351,7 +351,7 @@ describe('who and when', () => {
   });
 
   it.each(
-    ['sub', 'jti', 'client_id', 'azp'].flatMap((name) =>
+    ['sub', 'jti', 'client_id', 'azp', 'sid'].flatMap((name) =>
       [' ', '\n', 'a\r\nb', 'a\u0000', '\u0085'].map((value) => [name, value]),
     ),
   )('T-062: %s as %j is token_claims_invalid', (name, value) => {

@@ -130,9 +130,11 @@ export const REASONS: readonly Reason[] = [
   ['token_claims_invalid', 'iat is after exp', ({ claims }) => Number(claims.iat) > Number(claims.exp)],
   [
     'token_claims_invalid',
-    'sub, jti, client_id or azp is not a name',
+    'sub, jti, client_id, azp or sid is not a name',
     ({ claims }) =>
-      ['sub', 'jti', 'client_id', 'azp'].some((name) => Object.hasOwn(claims, name) && !isName(claims[name])),
+      ['sub', 'jti', 'client_id', 'azp', 'sid'].some(
+        (name) => Object.hasOwn(claims, name) && !isName(claims[name]),
+      ),
   ],
   ['token_claims_invalid', 'bound to a key (RFC 7800)', ({ claims }) => Object.hasOwn(claims, 'cnf')],
   ['token_claims_invalid', 'a security event token (RFC 8417)', ({ claims }) => isObject(claims.events)],

@@ -70,7 +70,8 @@ function areFineClaims(claims: Data, config: Config): boolean {
   if (maxLifetimeS !== undefined && !(Number(exp) - Number(iat) <= maxLifetimeS)) return false;
   if (claims.cnf !== undefined || isObject(claims.events)) return false;
   const isSub = (x: unknown) => isName(x) || (numericSub && Number.isSafeInteger(x) && !Object.is(x, -0));
-  if (![claims.jti, claims.client_id, claims.azp].every((one) => ifAny(one, isName))) return false;
+  if (![claims.jti, claims.client_id, claims.azp, claims.sid].every((one) => ifAny(one, isName)))
+    return false;
   if (!ifAny(sub, isSub)) return false;
   for (let { act } = claims; act !== undefined; act = act.act)
     if (!isObject(act) || !isName(act.sub) || !ifAny(act.iss, isName) || !ifAny(act.client_id, isName))

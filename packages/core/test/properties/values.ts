@@ -57,6 +57,7 @@ export const CLAIM_VALUES = {
   jti: IDENTIFIERS,
   client_id: IDENTIFIERS,
   azp: IDENTIFIERS,
+  sid: IDENTIFIERS,
   act: [
     ...['{"sub":"service"}', '{"sub":"service","iss":"https://x.example","client_id":"c"}', '{"sub":5}'],
     ...['{"sub":"service","act":{"sub":"other"}}', '{"sub":"service","act":{}}', '{"iss":"x"}', '"service"'],
