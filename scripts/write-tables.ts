@@ -104,6 +104,8 @@ rules.
 Constructors of the same names check the types of their arguments: \`allOf('admin', 'dev')\`,
 \`noneOf('banned')\`, \`present()\`, \`optional(anyOf('a'))\`, \`at(path, rule)\`,
 \`fromRequest('params.id')\`. Patterns use the syntax of RE2, which runs in linear time: no
-back-references, no look-around.
+back-references, no look-around. A pattern of more than 100 instructions is refused when it is read,
+because it can take long on a long claim. Counted repetition such as \`{1,200}\` makes that many of
+it: write \`+\`.
 `;
 }

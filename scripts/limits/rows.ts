@@ -96,7 +96,7 @@ export const LIMITS: readonly LimitTable[] = [
       {
         what: 'size of a pattern in a rule, in options of issuers and of tenants',
         at: `${core}/claims/pattern.ts#MAX_INSTRUCTIONS`,
-        unit: 'instructions of RE2: about 10 ms on 1,024 characters',
+        unit: 'instructions of RE2',
         beyond: 'refused when it is read',
         test: `${tests}/claims/pattern.test.ts:R16: a pattern that could take long on 1,024 characters`,
       },

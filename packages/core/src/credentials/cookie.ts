@@ -28,9 +28,9 @@ export function cookieReader(name: string): CarrierReader {
 }
 
 /**
- * Takes away spaces and tabs at both ends, and nothing else. RFC 6265 §5.2 knows no other white space:
- * a name after a no-break space, which `trim` would take away, is that of another cookie, and no
- * browser applies the rules of `__Host-` to it.
+ * Takes away spaces and tabs at both ends, and nothing else. RFC 6265 §5.2 knows no other white
+ * space: a name after a no-break space, which `trim` would take away, is that of another cookie,
+ * and no browser applies the rules of `__Host-` to it.
  */
 function withoutBlanks(text: string): string {
   let start = 0;
