@@ -32,7 +32,9 @@ const UNKNOWN_CALLER = { status: 401, handled: false } as const;
 const FOREIGN: readonly (readonly [name: string, value: string])[] = [
   ['Forwarded', 'for=192.0.2.7'],
   ['Forwarded', ''],
+  ['Forwarded-For', '127.0.0.1'],
   ['Via', '1.1 proxy.example'],
+  ['CDN-Loop', 'cdn.example'],
   ['X-Forwarded-For', '127.0.0.1'],
   ['X-Forwarded-Host', 'localhost'],
   ['X-Forwarded-Proto', 'https'],

@@ -3,8 +3,8 @@
 import { countHeader, memberOf, type RequestView } from '../credentials/request.ts';
 import { isLoopback, isLoopbackAddress } from '../net/addresses.ts';
 
-/** Headers by which proxies and tunnels say whose request they pass on, besides those with `X-`. */
-const OF_PROXIES = /^(?:x-.*|forwarded|via|.*-ip|cf-.*)$/;
+/** Headers by which proxies and tunnels say whose request they pass on. */
+const OF_PROXIES = /^(?:x[-_].*|.*forwarded.*|via|cdn-loop|.*-ip|cf-.*)$/;
 
 /**
  * True for a request over a connection from this machine, for a loopback name of it, which no proxy
@@ -19,7 +19,8 @@ export function isLocalRequest(view: RequestView): boolean {
   const headers = new Map(Object.entries(view.headers));
   if ([...headers.keys()].some((name) => OF_PROXIES.test(name.toLowerCase()))) return false;
   // Otherwise a site could point its own name at this machine, and read the answer.
-  if (!isLoopbackHost(headers.get('host') ?? headers.get(':authority'))) return false;
+  const hosts = ['host', ':authority'].flatMap((name) => headers.get(name) ?? []);
+  if (hosts.length === 0 || !hosts.every(isLoopbackHost)) return false;
   if (countHeader(view, 'host') > 1) return false;
   const site = headers.get('sec-fetch-site');
   return !headers.has('origin') && (site === undefined || site === 'none' || site === 'same-origin');

@@ -50,6 +50,11 @@ it('keeps no other member of an event than those it knows', () => {
 describe('a request of this machine', () => {
   it.each<[string, number, RequestView]>([
     ['HTTP/2', 200, { ...LOCAL, headers: { ':authority': 'localhost:443' } as never }],
+    [
+      'HTTP/2, by two names',
+      403,
+      { ...LOCAL, headers: { host: 'localhost', ':authority': 'service.example' } as never },
+    ],
     ['HTTP/2, by another name', 403, { ...LOCAL, headers: { ':authority': 'service.example' } as never }],
     ['two names', 403, { ...LOCAL, rawHeaders: ['Host', 'localhost', 'host', 'service.example'] }],
     ['no name', 403, { ...LOCAL, headers: {} }],
