@@ -92,7 +92,7 @@ export function readProxyUrl(value: string, path: string): URL {
   throw new ConfigError(path, 'expected the URL of a proxy, like http://proxy.example.com:3128');
 }
 
-/** False if there is an escape such as `%zz`, which is no byte. */
+/** False for an escape that cannot be decoded, such as `%zz`. */
 function hasReadableCredentials({ username, password }: URL): boolean {
   try {
     for (const part of [username, password]) decodeURIComponent(part);

@@ -125,7 +125,7 @@ export function createRevocationList({
     given: readonly StoredRevocation[],
     into: (checked: readonly StoredRevocation[]) => void,
   ): void {
-    // An object that is no list, such as an error that a store has answered, would be an empty one.
+    // Array.from would make an empty list of any other object, such as an error of a store.
     if (!Array.isArray(given))
       throw new ConfigError('revocations', `expected a list of revocations, got ${kindOf(given)}`);
     const checked = Array.from(given, (one, at) => readStoredRevocation(one, `revocations[${at}]`));

@@ -77,7 +77,7 @@ export function send(
 
 /**
  * Reads an answer. @param isWhole nothing follows
- * @returns undefined where there is no answer, or more of it has to come
+ * @returns undefined if there is no answer, or not all of it yet
  */
 function parseAnswer(received: string, method: string, isWhole: boolean): AttackAnswer | undefined {
   const headEnd = received.indexOf('\r\n\r\n');
