@@ -1,12 +1,12 @@
-// Tokens that must be refused: good ones with one thing done to each by a seeded hand. Bytes that
-// no header can carry are among them.
-import type { Pick } from '../seeded.ts';
+// Good tokens, each changed in one place at random. Bytes that no header can carry are among them.
+import type { Pick } from './random.ts';
 
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const OTHERS = ['.', '=', ' ', '\n', '\r\nX-A: b', '\0', '%', ',', '"', '\u00ff'];
 const MEMBERS = [
   '"alg":"none"',
   '"alg":"HS256"',
+  '"kid":"other"',
   '"kid":"../../dev/null"',
   '"kid":"__proto__"',
   '"crit":["exp"]',
@@ -18,14 +18,20 @@ const MEMBERS = [
 const splice = (text: string, at: number, remove: number, put: string) =>
   text.slice(0, at) + put + text.slice(at + remove);
 
-function rewritten(token: string, index: number, write: (json: string) => string): string {
+function rewritten(token: string, index: number, write: (bytes: Buffer) => Uint8Array | string): string {
   const segments = token.split('.');
-  const json = Buffer.from(segments[index] ?? '', 'base64url').toString();
-  segments[index] = Buffer.from(write(json)).toString('base64url');
+  segments[index] = Buffer.from(write(Buffer.from(segments[index] ?? '', 'base64url'))).toString('base64url');
   return segments.join('.');
 }
 
-const MUTATIONS: readonly ((token: string, pick: Pick) => string)[] = [
+const CHANGES: readonly ((token: string, pick: Pick) => string)[] = [
+  // One bit of a decoded segment.
+  (token, pick) =>
+    rewritten(token, pick(3), (bytes) => {
+      const at = pick(bytes.length);
+      bytes[at] = (bytes[at] ?? 0) ^ (1 << pick(8));
+      return bytes;
+    }),
   (token, pick) => splice(token, pick(token.length), 1, BASE64URL[pick(64)] ?? ''),
   (token, pick) => splice(token, pick(token.length), 0, BASE64URL[pick(64)] ?? ''),
   (token, pick) => splice(token, pick(token.length), 1 + pick(8), ''),
@@ -37,19 +43,13 @@ const MUTATIONS: readonly ((token: string, pick: Pick) => string)[] = [
     return [segments[pick(3)], segments[pick(3)], segments[pick(3)]].join('.');
   },
   (token) => `${token}.${token.split('.')[2]}`,
-  (token, pick) => rewritten(token, 0, (json) => json.replace('{', `{${MEMBERS[pick(MEMBERS.length)]},`)),
-  (token, pick) => rewritten(token, 1, (json) => splice(json, pick(json.length), 1, '')),
-  (token) => rewritten(token, 1, (json) => json.replace(/"exp":\d+/, '"exp":1e400')),
+  (token, pick) =>
+    rewritten(token, 0, (bytes) => `${bytes}`.replace('{', `{${MEMBERS[pick(MEMBERS.length)]},`)),
+  (token, pick) => rewritten(token, 1, (bytes) => splice(`${bytes}`, pick(bytes.length), 1, '')),
+  (token) => rewritten(token, 1, (bytes) => `${bytes}`.replace(/"exp":\d+/, '"exp":1e400')),
 ];
 
-/**
- * Changes a good token so that it must be refused. The result may be the token itself by chance:
- * then it is changed again.
- */
-export function hostileOf(token: string, pick: Pick): string {
-  for (;;) {
-    const mutated = MUTATIONS[pick(MUTATIONS.length)]?.(token, pick) ?? '';
-    // Spaces around it are no part of a header's value, and a line break ends it.
-    if (mutated.split(/[\r\n]/)[0]?.trim() !== token) return mutated;
-  }
+/** Changes a good token in one place. By chance, the result may be the token itself. */
+export function changed(token: string, pick: Pick): string {
+  return CHANGES[pick(CHANGES.length)]?.(token, pick) ?? '';
 }

@@ -2,12 +2,12 @@
 // tokens with one hostile request in ten, and what the service has done about them.
 import { Agent } from 'node:http';
 import type { Figure } from '@latchkey/test-kit/figures';
+import { changed } from '@latchkey/test-kit/hostile-tokens';
 import { startProgress } from '@latchkey/test-kit/progress';
+import { type Pick, picker } from '@latchkey/test-kit/random';
 import { type RemoteIssuer, startIssuerHost } from '../issuer-handle.ts';
 import { minutesOf } from '../minutes.ts';
-import { type Pick, seeded } from '../seeded.ts';
 import { askGood, askHostile } from './ask.ts';
-import { hostileOf } from './hostile.ts';
 import { type RunningService, startService } from './service.ts';
 import { SERVICES } from './services.ts';
 
@@ -90,7 +90,7 @@ async function soak({ adapter, issuer, service, endsAt }: Stage): Promise<Soaked
     heaps: [],
   };
   const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
-  const pick = seeded([...SERVICES.keys()].indexOf(adapter) + 1);
+  const pick = picker([...SERVICES.keys()].indexOf(adapter) + 1);
   const round = async () => askAll(await issuer.mint(BATCH), { agent, port: service.port, pick, soaked });
   // The code of a service is compiled while it answers its first requests.
   await round();
@@ -143,6 +143,15 @@ async function askOne(token: string, at: number, { agent, port, pick, soaked }: 
   const status = await askGood(agent, port, token).catch(() => 0);
   if (status !== 200) note(`good answered with ${status}`);
   return status === 200;
+}
+
+/** Changes a token until it is another one, also to a server that reads it from a header. */
+function hostileOf(token: string, pick: Pick): string {
+  for (;;) {
+    const other = changed(token, pick);
+    // Spaces around it are not part of a header's value, and a line break ends the value.
+    if (other.split(/[\r\n]/)[0]?.trim() !== token) return other;
+  }
 }
 
 function textOf(wrong: ReadonlyMap<string, number>): string {

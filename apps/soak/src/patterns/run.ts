@@ -4,9 +4,9 @@ import { authorize, ConfigError, createAuthenticator, type Principal, pattern } 
 import { compileRules } from '@latchkey/core/adapter';
 import { duration, type Figure } from '@latchkey/test-kit/figures';
 import { startProgress } from '@latchkey/test-kit/progress';
+import { picker } from '@latchkey/test-kit/random';
 import { generateSigningKey, mint } from '@latchkey/testing';
 import { minutesOf } from '../minutes.ts';
-import { seeded } from '../seeded.ts';
 import { writtenPattern, writtenTexts } from './written.ts';
 
 const MOST_MS = 10;
@@ -15,7 +15,7 @@ const MOST_MS = 10;
 export async function patterns(given: readonly string[]): Promise<readonly Figure[]> {
   const minutes = minutesOf(given, 1);
   const progress = startProgress();
-  const pick = seeded(16);
+  const pick = picker(16);
   const principals = await Promise.all(writtenTexts(pick).map(principalWith));
   progress.phase('R16');
   const endsAt = performance.now() + minutes * 60_000;

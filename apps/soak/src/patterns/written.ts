@@ -1,5 +1,5 @@
 // Random patterns, and texts on which they can take long. Nothing is measured here.
-import type { Pick } from '../seeded.ts';
+import type { Pick } from '@latchkey/test-kit/random';
 
 const ATOMS = ['a', 'b', '.', '[ab]', '[^a]', '\\w', '[a-z0-9-]', '(?:a|b)', 'ab', '\\d'];
 const REPEATS = ['', '', '*', '+', '?', '{2,5}', '{0,12}', '{20}', '{60}'];

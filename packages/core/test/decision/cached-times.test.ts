@@ -1,6 +1,7 @@
 // A kept token and time: exp, nbf, maxTokenAge and the clock, keysets that grow old, and a
 // comparison of authenticators with a cache and without one.
 import './counted.ts';
+import { seeded } from '@latchkey/test-kit/random';
 import { describe, expect, it, vi } from 'vitest';
 import {
   type Authenticator,
@@ -13,7 +14,6 @@ import {
 } from '../../src/index.ts';
 import { requestWith } from '../support/authenticators.ts';
 import { defined, given } from '../support/defined.ts';
-import { seeded } from '../support/random.ts';
 import { work } from './counted.ts';
 import { ask, askByRequest, build, clock, outcome, publish, serve, storeWith } from './kept.ts';
 import { AUDIENCE, ISSUER, jwk, NOW, one, REF, SOON, secret, setOf, sign, two } from './mac-tokens.ts';

@@ -1,6 +1,7 @@
 // An explanation of a token or a request has the outcome of the decision, and names the check that
 // made it. Endpoints, groups and keys are in explain-sources.test.ts.
 import { randomBytes } from 'node:crypto';
+import { seeded } from '@latchkey/test-kit/random';
 import { forge } from '@latchkey/testing';
 import { describe, expect, it } from 'vitest';
 import { type CompiledRules, compileRules, type RequestView } from '../../src/adapter/index.ts';
@@ -13,7 +14,6 @@ import {
   route,
 } from '../../src/index.ts';
 import { given } from '../support/defined.ts';
-import { seeded } from '../support/random.ts';
 import {
   agreed,
   bearer,

@@ -1,4 +1,6 @@
 // `enforce`: what would be refused passes, is told, and is refused from the date on.
+
+import { seeded } from '@latchkey/test-kit/random';
 import { createClock, generateSigningKey, mint } from '@latchkey/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -25,7 +27,6 @@ import {
 } from '../../src/index.ts';
 import { requestWith, startAuthenticator } from '../support/authenticators.ts';
 import { eventsOf } from '../support/observed.ts';
-import { seeded } from '../support/random.ts';
 
 const NOW = 1_800_000_000;
 const key = await generateSigningKey('ES256', 'one');

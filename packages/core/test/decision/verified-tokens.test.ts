@@ -1,9 +1,11 @@
 // Tokens that verified before: good only at the times that their claims say, and while their keyset
 // would find the same key for them again. Keysets and keys are objects written here; what
 // authenticators make of this is in cached.test.ts.
+
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { picker } from '@latchkey/test-kit/random';
 import { createClock } from '@latchkey/testing';
 import { describe, expect, it, vi } from 'vitest';
 import {
@@ -128,17 +130,6 @@ function remember(keys: readonly VerificationKey[], kid: string | undefined): Re
   return { known, keyset, recall: () => known.get(TOKEN) };
 }
 
-/** Seeded: the same cases in every run. */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
-
 vi.mock('../../src/decision/token-frequency.ts', () => {
   let uses = 2;
   return { createTokenFrequency: () => ({ generation: 0, note: () => uses++ }) };
@@ -261,7 +252,7 @@ describe('T-144: times', () => {
   });
 
   it('T-144, R14: validityOf says of any claims what judgeRegisteredClaims says, to the millisecond', () => {
-    const pick = random(144);
+    const pick = picker(144);
     const some = <T>(...choices: readonly T[]): T => choices[pick(choices.length)] as T;
     const outcome = (claims: JsonObject, policy: RegisteredClaimsPolicy, now: number): boolean => {
       try {
@@ -387,7 +378,7 @@ describe('T-145, R3: the key', () => {
   });
 
   it('T-145: whatever happens to a set, nothing is known that would not be found again', () => {
-    const pick = random(145);
+    const pick = picker(145);
     const kids = [undefined, 'a', 'b'];
     const algorithms: readonly (readonly AlgorithmName[])[] = [['ES256'], ['ES384'], ['ES256', 'ES384']];
     const selections: readonly KeySelection[] = [

@@ -6,11 +6,11 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { seeded } from '@latchkey/test-kit/random';
 import { forge } from '@latchkey/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { createAuthenticator, isAuthError, type SecretStore } from '../../src/index.ts';
-import { seeded } from '../support/random.ts';
 
 const SEEDS = 1_000;
 const STEPS = 7;

@@ -1,9 +1,10 @@
 // Which tokens are used again, by whom and for how long. Against a token endpoint that issues a new
 // token each time.
+
+import { seeded } from '@latchkey/test-kit/random';
 import { describe, expect, it } from 'vitest';
 import type { ExchangeTarget } from '../../src/exchange/target.ts';
 import { type Answer, clock, NOW } from '../remote/endpoints.ts';
-import { seeded } from '../support/random.ts';
 import {
   ALICE,
   exchanging,

@@ -1,7 +1,7 @@
 // The steps of a scenario: each call that core makes to something outside of it. One of them is cut
 // by a fault, or all of them end in an order that a seed decides. What core makes of it is judged
 // in world.ts.
-import { seeded } from '../support/random.ts';
+import { seeded } from '@latchkey/test-kit/random';
 
 /** A place where core calls something outside of it. */
 export interface Boundary {

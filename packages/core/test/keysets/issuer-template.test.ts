@@ -1,8 +1,9 @@
 // Which issuers a template takes, compared with a naive matcher, and which templates there are.
+
+import { seeded } from '@latchkey/test-kit/random';
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
 import { readTemplate } from '../../src/keysets/issuer-template.ts';
-import { seeded } from '../support/random.ts';
 
 const REALM = 'https://id.example.com/realms/{realm}';
 const ENTRA = 'https://login.microsoftonline.com/{tid}/v2.0';

@@ -1,6 +1,7 @@
 // Claims before they are signed: what is added, what is refused, and that what is signed is what
 // was said. The verifier is the judge.
 import { inspect } from 'node:util';
+import { seeded } from '@latchkey/test-kit/random';
 import { describe, expect, it } from 'vitest';
 import { createAuthenticator } from '../../src/decision/authenticator.ts';
 import { generateJwk } from '../../src/jwk/generate.ts';
@@ -8,7 +9,6 @@ import { createMemoryStore } from '../../src/secrets/store.ts';
 import { type ClaimsPolicy, type ClaimsToSign, completeClaims } from '../../src/signing/claims.ts';
 import { createSigner } from '../../src/signing/signer.ts';
 import type { JsonObject, JsonValue } from '../../src/values/json.ts';
-import { seeded } from '../support/random.ts';
 
 const NOW = 1_800_000_000;
 const HOUR = 3_600;

@@ -1,6 +1,7 @@
 // The way out of the deprecated keys: the same decisions before and after, and nothing that is lost
 // on the way.
 import { createHmac, generateKeyPairSync, type KeyObject, randomBytes, sign as signBytes } from 'node:crypto';
+import { seeded } from '@latchkey/test-kit/random';
 import { forge } from '@latchkey/testing';
 import { describe, expect, it } from 'vitest';
 import { createAuthenticator } from '../../src/decision/authenticator.ts';
@@ -11,7 +12,6 @@ import { createMemoryStore, type MemoryStore } from '../../src/secrets/store.ts'
 import { createSigner } from '../../src/signing/signer.ts';
 import type { AlgorithmName } from '../../src/token/algorithms.ts';
 import { finishMigration, type Migration, planMigration } from '../../src/tools/migrate.ts';
-import { seeded } from '../support/random.ts';
 
 const FILE = 'service.yaml';
 const ENVIRONMENT = { ISSUER_A: 'https://a.example' };

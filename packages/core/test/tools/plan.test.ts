@@ -1,6 +1,7 @@
 // planChange: what each change of a descriptor opens and closes, that the way back says the
 // opposite, and that every edit is a change.
 import { generateKeyPairSync } from 'node:crypto';
+import { seeded } from '@latchkey/test-kit/random';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { compileRules, firstFailure } from '../../src/claims/compile.ts';
@@ -9,7 +10,6 @@ import { parseDescriptor } from '../../src/descriptor/document.ts';
 import { type Change, planChange } from '../../src/tools/plan.ts';
 import { optionTables } from '../../src/tools/schema.ts';
 import { BIG, SEEDS } from '../descriptor/descriptors.ts';
-import { seeded } from '../support/random.ts';
 
 type Block = { readonly [name: string]: unknown };
 

@@ -1,8 +1,9 @@
 // Strict JSON: encoding, repeated members, nesting, numbers and surrogates, and what a parsed
 // object is made of.
+
+import { seeded } from '@latchkey/test-kit/random';
 import { describe, expect, it } from 'vitest';
 import { deepFreeze, isJsonObject, type JsonObject, parseJsonObject } from '../../src/values/json.ts';
-import { seeded } from '../support/random.ts';
 
 const parse = (text: string): JsonObject => parseJsonObject(Buffer.from(text, 'utf8'));
 const bytes = (...parts: readonly (string | readonly number[])[]): Buffer =>

@@ -1,7 +1,8 @@
 // A service that uses everything at once, while keys, groups and revocations change and it may be
 // closed: what happens, and in which order, is decided by a seed.
+
+import { seeded } from '@latchkey/test-kit/random';
 import type { Principal, StoredRevocation } from '../../../src/index.ts';
-import { seeded } from '../../support/random.ts';
 import { type Scenario, START, type World } from '../world.ts';
 import { feedOf, LOOK_UP, MALLORY, REVOKED } from './decisions.ts';
 import {
