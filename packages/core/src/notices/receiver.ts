@@ -148,7 +148,7 @@ export function createEventReceiver(
     return answers.accepted;
   }
 
-  /** Notes that the sender gets an error: it sends the token again, which is not a duplicate then. */
+  /** The sender gets an error, and sends the token again, which is not a duplicate then. */
   function comesAgain(id: string): void {
     if (failed.size < MAX_FAILED) failed.add(id);
   }
