@@ -73,6 +73,16 @@ export const BROKEN_CLAIMS: readonly Broken[] = [
     letIn: ['T-063/claim-lookalike'],
   },
   {
+    name: 'checks how the scope ends',
+    steps: { rulesPass: ({ scope }) => String(scope).endsWith('read') },
+    letIn: ['T-063/claim-lookalike'],
+  },
+  {
+    name: 'compares the scope in small letters',
+    steps: { rulesPass: ({ scope }) => String(scope).toLowerCase().split(' ').includes('read') },
+    letIn: ['T-063/claim-lookalike'],
+  },
+  {
     name: 'checks the scope if there is one',
     steps: { rulesPass: (claims) => claims.scope == null || SOUND.rulesPass(claims) },
     letIn: ['T-065/claim-missing', 'T-065/claim-null', 'T-014/claim-inherited'],

@@ -82,6 +82,16 @@ export const BROKEN_REQUESTS: readonly Broken[] = [
     letIn: ['T-092/public-path'],
   },
   {
+    name: 'protects nothing from callers that say that they are local',
+    steps: { guards: ({ headers }) => headers['x-forwarded-for'] !== '127.0.0.1' },
+    letIn: ['T-092/local-caller'],
+  },
+  {
+    name: 'lets a header of a page pass that has no token yet',
+    steps: { guards: ({ headers }) => headers.authorization !== 'Bearer null' },
+    letIn: ['T-077/no-token'],
+  },
+  {
     name: 'routes by a header of the client, after it has protected the path',
     steps: {
       guards: ({ url }) => url?.split('?')[0] === PATH,

@@ -12,6 +12,9 @@ const NOT_CONFIGURED =
 const SCHEME =
   'The header is read loosely, so that a proxy may read another token. Require the scheme, one space and the token, and nothing else.';
 
+const NO_TOKEN =
+  'A request with the scheme and no token passes. Refuse it as one without the header, before any other check.';
+
 const inHeader: Need = ({ carrier }) => ('header' in carrier ? undefined : 'the token is not in a header');
 
 const inScheme: Need = ({ carrier }) =>
@@ -102,6 +105,12 @@ export const CARRIER_ATTACKS: readonly Attack[] = [
   ]),
   values('T-076/scheme-twice', 'a good token after the scheme twice', SCHEME, (scheme, token) => [
     `${scheme} ${scheme} ${token}`,
+  ]),
+  values('T-077/no-token', 'the scheme without a token, and with a word in its place', NO_TOKEN, (scheme) => [
+    scheme,
+    `${scheme} null`,
+    `${scheme} undefined`,
+    `${scheme} [object Object]`,
   ]),
   values('T-077/separators', 'a tab or a no-break space after the scheme', SCHEME, (scheme, token) => [
     `${scheme}\t${token}`,

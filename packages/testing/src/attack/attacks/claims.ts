@@ -38,6 +38,8 @@ function lookalikes(value: JsonValue, name: string): readonly (readonly [string,
     return [
       ['within a longer text', around(value)],
       ['with an end', value.replace(/[^ ]+/g, '$&x')],
+      ['with a beginning', value.replace(/[^ ]+/g, 'x$&')],
+      ...inOtherLetters(value),
       ...(name === 'scope' || name === 'scp'
         ? ([['within a text with other separators', `x,${value.replaceAll(' ', ',')}\u00a0x`]] as const)
         : []),
@@ -47,6 +49,13 @@ function lookalikes(value: JsonValue, name: string): readonly (readonly [string,
     ['within longer texts', value.map(around)],
     ['within one text', `x${value.join('x')}x`],
   ];
+}
+
+/** Nothing, for a value without letters that have two forms. */
+function inOtherLetters(value: string): readonly (readonly [label: string, value: string])[] {
+  const upper = value.toUpperCase();
+  const other = upper === value ? value.toLowerCase() : upper;
+  return other === value ? [] : [['in other letters', other]];
 }
 
 export const CLAIM_ATTACKS: readonly Attack[] = [

@@ -118,6 +118,13 @@ const onGet: NonNullable<Attack['needs']> = [
   ({ route }) => (route.method === 'GET' ? undefined : 'the method of the route is not GET'),
 ];
 
+const ADDRESS_HEADERS = [
+  ['X-Forwarded-For', '127.0.0.1'],
+  ['X-Real-IP', '127.0.0.1'],
+  ['X-Client-IP', '127.0.0.1'],
+  ['Forwarded', 'for=127.0.0.1'],
+  ['X-Forwarded-Host', 'localhost'],
+] as const;
 const PATH_HEADERS = [
   'X-Original-URL',
   'X-Rewrite-URL',
@@ -178,6 +185,13 @@ export const PATH_ATTACKS: readonly Attack[] = [
         headers: [[name, route.path]] as const,
         label: name,
       })),
+  },
+  {
+    id: 'T-092/local-caller',
+    title: 'headers that name this machine as the caller, without a token',
+    advice:
+      'Callers that seem to be local need no token, and a header of the client says who is. Use the address of the socket.',
+    forge: () => ADDRESS_HEADERS.map(([name, value]) => ({ headers: [[name, value]] as const, label: name })),
   },
   {
     id: 'T-092/subrequest',
